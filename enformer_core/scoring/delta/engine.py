@@ -8,7 +8,6 @@ that is compared in several pairings has profiles of each, and the mean of their
 Knows alleles, windows, strands and shifts. Does not know files, shards or statuses.
 """
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -24,7 +23,7 @@ from enformer_core.scoring.conventions import Conventions, WindowRule
 from enformer_core.scoring.delta.alternate_tokens import Alternate, Known, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.flanks import Flank, flanks_of, parts_read
-from enformer_core.scoring.delta.memory import is_out_of_memory
+from enformer_core.scoring.delta.memory import give_back_memory, is_out_of_memory
 from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference, parts_of
 from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
@@ -169,11 +168,14 @@ class DeltaScorer:
         make: OfProfiles[Result],
         finish: Callable[[OfPairings[Result]], list[Final]],
     ) -> list[Final]:
+        if len(alleles) > self._batch_alts:
+            self._prepare_window(alleles, start)
         # batches may become smaller on the way, so their edges cannot be laid out before
         made: list[Final] = []
         while len(made) < len(alleles):
             first = len(made)
-            made.extend(finish(self._of_what_fits(alleles[first:], start, make)))
+            batch = alleles[first : first + self._batch_alts]
+            made.extend(finish(self._of_what_fits(batch, start, make)))
         return made
 
     def _of_what_fits(
@@ -182,21 +184,16 @@ class DeltaScorer:
         start: int,
         make: OfProfiles[Result],
     ) -> OfPairings[Result]:
-        """Of the first alleles: a batch, or where memory does not suffice half as many, and so on down to one."""
-        batch = alleles[: self._batch_alts]
+        """Of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
         try:
-            with inference_in_true_float32():
-                self._prepare_window(alleles, start)
-                return self._of_batch(batch, start, make)
+            return self._of_batch(alleles, start, make)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if self._batch_alts == 1 or not is_out_of_memory(error):
                 raise
         # outside of the handler, for the error holds the failed pass's tensors
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        self._batch_alts = max(1, len(batch) // 2)
-        return self._of_what_fits(alleles, start, make)
+        give_back_memory()
+        self._batch_alts = max(1, len(alleles) // 2)
+        return self._of_what_fits(alleles[: self._batch_alts], start, make)
 
     def _of_batch(
         self,
@@ -205,10 +202,11 @@ class DeltaScorer:
         make: OfProfiles[Result],
     ) -> OfPairings[Result]:
         made: OfPairings[Result] = [[] for _ in alleles]
-        # shifts have no window in common: one after another, they need the memory of one
-        for shift_bp in self._conventions.scored_shifts:
-            for index, result in self._of_shift(alleles, start, shift_bp, make):
-                made[index].append(result)
+        with inference_in_true_float32():
+            # shifts have no window in common: one after another, they need the memory of one
+            for shift_bp in self._conventions.scored_shifts:
+                for index, result in self._of_shift(alleles, start, shift_bp, make):
+                    made[index].append(result)
         return made
 
     def _of_shift(
@@ -340,22 +338,31 @@ class DeltaScorer:
         )
 
     def _prepare_window(self, alleles: Sequence[Allele], start: int) -> None:
-        """Let tokens that the alleles of a window read be computed together, those of later batches included.
+        """Let tokens that insertions and deletions of a window read be computed together, in whichever batch they are.
 
-        Where more are read than are kept, this does nothing, and each batch computes what it reads.
+        Where more are read than are kept, or memory does not suffice, each batch computes what it reads.
         """
-        if self._shared is None:
+        moving = [allele for allele in alleles if allele.gain_bp]
+        if self._shared is None or not moving:
             return
         tokens = self._network.geometry.tokens
         read = []
         for shift_bp in self._conventions.scored_shifts:
-            _, parts = self._paired(alleles, start, shift_bp)
+            _, parts = self._paired(moving, start, shift_bp)
             for view in self._views:
                 for reference, compared in by_reference(parts).items():
                     flanks = [self._flanks(view, part) for part in compared]
-                    place = view.place(alleles[0].contig, reference)
+                    place = view.place(moving[0].contig, reference)
                     read += parts_read(place, tokens, flanks)
-        self._shared.prepare(read, tokens)
+        try:
+            with inference_in_true_float32():
+                self._shared.prepare(read, tokens)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return
+        give_back_memory()
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         """The rows of an allele's profiles that are scored."""

@@ -1,5 +1,6 @@
 """How much fits beside the model: from the memory that there is, a container's limit included."""
 
+import gc
 from dataclasses import dataclass
 
 import psutil
@@ -113,6 +114,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def give_back_memory() -> None:
+    """Let go of what a pass has left for which memory did not suffice."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _working(network: DeltaNetwork, profile: int) -> int:
