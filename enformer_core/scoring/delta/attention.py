@@ -30,17 +30,17 @@ from enformer_core.scoring.delta.attention_reference import (
     SharedValues,
     Values,
 )
+from enformer_core.scoring.delta.attention_rows import (
+    BOUNDS,
+    is_large,
+    rows_exactly,
+    rows_plainly,
+)
 from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_each
 from enformer_core.scoring.delta.spans import as_slice, clip
 
 BLOCK_QUERIES = 512
 """Queries of a block: 512 × 1,536 logits are 3 MB in float32."""
-LARGE_RISE = 40.0
-"""Rise of a logit beyond which a row is computed plainly: its exponential, 2e17, is far from what float32 holds yet."""
-LARGE_RISE_IN_16_BITS = 8.0
-"""The same where logits are rounded to 16 bits: behind a rise of 8, a weight is 1 % off."""
-LARGE_FALL = -0.75
-"""Fall of a row's sum of weights beyond which it is computed plainly: 1 + z would lose digits."""
 
 _TOP_OF_WEIGHTS = -1
 """In float16 the largest change of a query's weights is brought to 1/2 … 1: they are summed up over all tokens."""
@@ -88,7 +88,7 @@ def attention_difference(
         # seldom any: of most alleles the weights change little everywhere
         if large.numel():
             exact = [change.to(reference.k.dtype) for change in changes]
-            rows = _rows_plainly(reference, head, *exact, rows=large)
+            rows = rows_plainly(reference, head, *exact, rows=large)
             difference[large, head] = rows.to(difference.dtype)
     return difference
 
@@ -184,7 +184,7 @@ def _head_difference(
         carried = carried * factors.of_values.inverse
     change = _normalised(moved, carried, reference.attended[head], z)
     difference.copy_(change)
-    return _is_large(rise, z, dq.dtype).nonzero().flatten()
+    return is_large(rise, z, dq.dtype).nonzero().flatten()
 
 
 def _write_logit_changes(
@@ -222,7 +222,7 @@ def _expm1_by_series(dl: Logits, near: range, queries: range) -> PerRow:
     """Replace changes of logits by their expm1, in place; gives back how much each row's logits rise, at most.
 
     A short series serves for all but the tokens `near`: theirs are the large changes. The rise comes along because a
-    pass over dl costs as much as a term of the series; below LARGE_RISE_IN_16_BITS it is an upper bound.
+    pass over dl costs as much as a term of the series; below the bound of bfloat16 it is an upper bound.
     """
     columns = as_slice(near)
     rows = clip(near, within=queries)
@@ -236,7 +236,7 @@ def _expm1_by_series(dl: Logits, near: range, queries: range) -> PerRow:
     size = max(highest, -dl.amin().item())
     rise = dl.new_full((len(dl),), highest)
     # below that it is of no interest which row rises most
-    if highest > LARGE_RISE_IN_16_BITS:
+    if highest > BOUNDS[torch.bfloat16].rise:
         rise = dl.amax(dim=-1)
     if near:
         rise = torch.maximum(rise, near_columns.amax(dim=-1))
@@ -284,11 +284,11 @@ def sparse_attention_difference(
     content = reference.content[:, as_slice(reference.queries)]
     dl = content @ dk.mT
     difference, z = _columns_difference(reference, near, dl, dv)
-    large = _is_large(dl.amax(dim=-1), z, dl.dtype)
+    large = is_large(dl.amax(dim=-1), z, dl.dtype)
     for head, changes in enumerate(zip(dq, dk, dv, strict=True)):
         rows = _rows_beyond_columns(reference.queries, near, large[head])
         of_q, of_k, of_v = [_spread(change, near, tokens) for change in changes]
-        exact = _rows_exactly(reference, head, of_q, of_k, of_v.T, rows=rows)
+        exact = rows_exactly(reference, head, of_q, of_k, of_v.T, rows=rows)
         difference[rows, head] = exact
     return difference
 
@@ -335,64 +335,3 @@ def _spread(
     spread = change.new_zeros(tokens, change.shape[-1])
     spread[as_slice(near)] = change
     return spread
-
-
-def _rows_exactly(
-    reference: ReferenceAttention,
-    head: int,
-    dq: Keys,
-    dk: Keys,
-    dv: Values,
-    *,
-    rows: Rows,
-) -> Float[Tensor, "rows values"]:
-    """Some rows by the same rule in the reference's precision; plainly where their weights change much."""
-    queries = reference.queries.start + rows
-    content = reference.content[head, queries]
-    shared = head // reference.sharing
-    of_rows = dq[queries]
-    dl = (content + of_rows) @ dk.mT + of_rows @ reference.k[shared].mT
-    reference.add_by_distance(dl, head, of_rows, queries)
-
-    before = reference.weights[head, rows]
-    e = before * torch.expm1(dl)
-    z = e.sum(dim=-1, keepdim=True)
-    weights = (e - before * z) / (1 + z)
-    values = reference.v[shared] + dv
-    change = weights @ values.T + before @ dv.T
-    large = _is_large(dl.amax(dim=-1), z[:, 0], dl.dtype).nonzero().flatten()
-    if large.numel():
-        change[large] = _rows_plainly(reference, head, dq, dk, dv, rows=rows[large])
-    return change
-
-
-def _rows_plainly(
-    reference: ReferenceAttention,
-    head: int,
-    dq: Keys,
-    dk: Keys,
-    dv: Values,
-    *,
-    rows: Rows,
-) -> Float[Tensor, "rows values"]:
-    """Some rows by their new softmax, in the reference's precision: what they read now, less what they read before."""
-    queries = reference.queries.start + rows
-    shared = head // reference.sharing
-    of_rows = dq[queries]
-    logits = (reference.content[head, queries] + of_rows) @ (reference.k[shared] + dk).mT
-    reference.add_positions(logits, head, queries, of_rows)
-    read = logits.softmax(dim=-1) @ (reference.v[shared] + dv).mT
-    return read - reference.attended[head, rows]
-
-
-def _is_large(
-    rise: Float[Tensor, "*rows"],
-    z: Float[Tensor, "*rows"],
-    rounded_to: torch.dtype,
-) -> Bool[Tensor, "*rows"]:
-    """Whether a row's weights change so much that (e − P z) / (1 + z) does not hold."""
-    largest = LARGE_RISE_IN_16_BITS if rounded_to.itemsize == 2 else LARGE_RISE
-    rises_much = rise > largest
-    # not `z < LARGE_FALL`, so that NaN is large too
-    falls_much = ~(z >= LARGE_FALL)
-    return rises_much | falls_much

@@ -316,22 +316,22 @@ def unmoved_weights_read_unchanged_values(right):
     return lambda *sums: normalised(*sums, ends=False)
 
 
-@slip("attention:_is_large")
+@slip("attention_rows:is_large")
 def no_row_is_large(right):
     return lambda rise, z, rounded_to: torch.zeros_like(z, dtype=torch.bool)
 
 
-@slip("attention:_rows_plainly")
+@slip("attention_rows:rows_plainly")
 def plain_rows_read_unchanged_values(right):
     return lambda of, head, dq, dk, dv, rows: right(of, head, dq, dk, 0 * dv, rows=rows)
 
 
-@slip("attention:_rows_plainly")
+@slip("attention_rows:rows_plainly")
 def plain_rows_have_unchanged_queries(right):
     return lambda of, head, dq, dk, dv, rows: right(of, head, 0 * dq, dk, dv, rows=rows)
 
 
-@slip("attention:_rows_plainly")
+@slip("attention_rows:rows_plainly")
 def plain_rows_forget_what_was_read_before(right):
     return lambda of, head, *changes, rows: (
         right(of, head, *changes, rows=rows) + of.attended[head, rows]
@@ -355,7 +355,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "exact_rows_read_unchanged_values",
-        "attention:_rows_exactly",
+        "attention_rows:rows_exactly",
         Rewrite(  # the only named sum that begins with a part of something
             lambda node: (
                 isinstance(node, ast.Assign)
@@ -367,7 +367,7 @@ MUTANTS.append(
     )
 )
 
-MUTANTS.append(Mutant("exact_rows_are_not_divided", "attention:_rows_exactly", NOT_DIVIDED))
+MUTANTS.append(Mutant("exact_rows_are_not_divided", "attention_rows:rows_exactly", NOT_DIVIDED))
 
 
 @slip("attention_reference:centred")
