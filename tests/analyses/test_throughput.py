@@ -40,10 +40,11 @@ def test_seconds_are_in_an_order_that_can_be(name):
 def test_the_measured_row_says_what_was_measured():
     speed = KNOWN["cpu-bf16"].fast
     centred = Work(1, 1, 0, 1, 0, 1.0, overlapping=False)
-    assert speed.hours(centred, "delta", views=1) * 3600 == pytest.approx(2 * 11.46, rel=0.01)
-    assert speed.snv_s == pytest.approx(2 * 1.556, rel=0.01)
+    assert speed.hours(centred, "delta", views=1) * 3600 == pytest.approx(2 * 17.8, rel=0.01)
+    assert speed.snv_s == pytest.approx(2 * 2.6, rel=0.01)
     shared = Work(10, 10, 1, 2, 4, 1.25, overlapping=True, flanks=0.5)
-    by_hand = 1.75 * speed.tower_s + 2 * speed.trunk_s + 10 * 3.11 + AUDIT_WEIGHT * 77.2
+    differences_s = 6 * 5.2 + 4 * 6.7
+    by_hand = 1.75 * speed.tower_s + 2 * speed.trunk_s + differences_s + AUDIT_WEIGHT * 70.4
     assert speed.hours(shared, "delta", views=2) * 3600 == pytest.approx(2 * by_hand, rel=0.01)
 
 

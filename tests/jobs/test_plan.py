@@ -99,8 +99,8 @@ def test_hours_of_known_hardware_need_no_measurement(run, vcf, genome):
     named = [*direct, "--hardware", "cpu-bf16", "--workers", "3", "--price-per-hour", "2"]
     found = outlook(run, *named, "--shard-size", "2")
     estimate = found["estimate"]
-    # 5 alleles of 77.2 core-seconds
-    assert math.isclose(estimate["hours"], 5 * 77.2 / 3600, rel_tol=1e-6)
+    # 5 alleles of 70.4 core-seconds
+    assert math.isclose(estimate["hours"], 5 * 70.4 / 3600, rel_tol=1e-6)
     assert math.isclose(estimate["cost"], 2 * estimate["hours"])
     assert (estimate["device"], estimate["by"]) == ("cpu", "measured")
     # no more workers than shards, each with four cores
