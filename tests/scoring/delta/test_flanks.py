@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -223,3 +224,27 @@ def test_batches_of_one_window_compute_what_they_read_together(genome, monkeypat
     assert computed(1) == together
     # what cannot be kept for the window is computed batch by batch
     assert max(map(len, computed(1, kept_chunks=4))) == 2
+
+
+def test_where_memory_does_not_suffice_for_a_window_each_batch_computes_its_own(
+    genome, monkeypatch
+):
+    model = small_enformer()
+    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    conventions = conventions_of(model, statistics=("sad",), max_offset_bp=320)
+    alleles, start = indels_of_one_window(genome, conventions, 4)
+    expected = DeltaScorer(network, genome, conventions, batch_alts=4).score(alleles, start)
+    phases = Tower.phases
+    refused = []
+
+    def scarce(tower, codes, begins):
+        if len(begins) > 2:
+            refused.append(begins)
+            raise torch.OutOfMemoryError
+        return phases(tower, codes, begins)
+
+    monkeypatch.setattr(Tower, "phases", scarce)
+    found = DeltaScorer(network, genome, conventions, batch_alts=1).score(alleles, start)
+    assert len(refused) == 1
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one["sad"], other["sad"])
