@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 import torch
@@ -158,16 +159,21 @@ def _widest_level(network: DeltaNetwork) -> int:
 
 
 def _kept_chunks(network: DeltaNetwork, conventions: Conventions, spare: float) -> int:
-    """As many as are wanted, if they take no more than their share."""
+    """As many as are wanted, if they take no more than their share; but those of one window in any case.
+
+    With fewer, every batch would run the whole tower again.
+    """
     # windows without an offset share no tokens
     if not conventions.max_offset_bp:
         return 0
-    wanted = chunks_wanted(
+    wanted_for = partial(
+        chunks_wanted,
         network.tower.device,
         tokens=network.geometry.tokens,
         views=conventions.views,
     )
-    return max(1, min(wanted, int(_KEPT_SHARE * spare) // _chunk(network)))
+    fit = int(_KEPT_SHARE * spare) // _chunk(network)
+    return max(wanted_for(gains=0), min(wanted_for(), fit))
 
 
 def _chunk(network: DeltaNetwork) -> int:
