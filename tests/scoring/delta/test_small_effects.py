@@ -204,7 +204,7 @@ def test_attention_in_16_bits_does_not_see_what_keys_and_values_have_in_common(s
 
 @pytest.mark.parametrize("size", [0.3, 1.0, 2.0, 4.0])
 def test_attention_in_16_bits_where_most_weights_change_much(size):
-    """As behind an insertion, where another sequence has moved in: logits rise by up to 3, 11, 29 and 96."""
+    """As behind an insertion, where another sequence has moved in: logits rise by up to 2, 9, 25 and 85."""
     assert error_of_a_layer(size=size) < 0.01
 
 
